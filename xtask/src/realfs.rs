@@ -10,11 +10,11 @@ mod isolate;
 mod mounts;
 mod workdir;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cmd::{self, Outcome};
-use crate::workspace::{Package, TargetKind, Workspace};
+use crate::workspace::{Package, TargetKind, Workspace, dir};
 use anyhow::bail;
 
 pub(crate) use isolate::inside;
@@ -56,9 +56,7 @@ pub(crate) fn run_foreign(workspace: &Workspace, filter: &[String]) -> anyhow::R
     }
     possible(workspace, &TESTS)?;
     foreign::install();
-    if !cmd::run(test_command(workspace, foreign::CRATE).arg("--no-run"))?.success {
-        return Ok(false);
-    }
+    programs(workspace)?;
     let mut args = vec!["realfs".to_owned(), "--foreign".to_owned(), "--".to_owned()];
     args.extend_from_slice(filter);
     Ok(within_namespaces(&args, &mut |_| ())?.success)
@@ -66,12 +64,7 @@ pub(crate) fn run_foreign(workspace: &Workspace, filter: &[String]) -> anyhow::R
 
 /// Builds the tests, then runs them in new namespaces.
 pub(crate) fn test(workspace: &Workspace, filter: &[String]) -> anyhow::Result<Outcome> {
-    for package in workspace.with_target(&TESTS.0, TESTS.1) {
-        let outcome = cmd::run(test_command(workspace, &package.name).arg("--no-run"))?;
-        if !outcome.success {
-            return Ok(outcome);
-        }
-    }
+    programs(workspace)?;
     for package in workspace.nested()?.iter().filter(|package| is_on_mounts(package)) {
         let outcome = cmd::run(nested_command(workspace, package).arg("--no-run"))?;
         if !outcome.success {
@@ -99,11 +92,11 @@ pub(crate) fn within_namespaces(args: &[String], on_line: &mut dyn FnMut(&str)) 
 /// next.
 fn run_inside(workspace: &Workspace, dir: &Path, filter: &[String]) -> anyhow::Result<bool> {
     let mut success = true;
-    for package in workspace.with_target(&TESTS.0, TESTS.1) {
+    for (package, program) in programs(workspace)? {
         let mounts = Mounts::set_up(&dir.join(&*package.name), &Plan::tests())?;
         mounts.check_bad_device()?;
-        let mut command = test_command(workspace, &package.name);
-        command.args(["--", "--skip", foreign::FILTER]).args(filter).envs(mounts.env());
+        let mut command = test_command(package, &program);
+        command.args(["--skip", foreign::FILTER]).args(filter).envs(mounts.env());
         success &= cmd::run(&mut command)?.success;
     }
     for package in workspace.nested()?.iter().filter(|package| is_on_mounts(package)) {
@@ -130,10 +123,15 @@ fn is_on_mounts(package: &Package) -> bool {
     package.metadata.pointer("/lsm/realfs").is_some_and(|on| on.as_bool() == Some(true))
 }
 
-fn test_command(workspace: &Workspace, package: &str) -> Command {
-    let mut command = cmd::cargo(&workspace.root);
-    command.args(["test", "-p", package, "--all-features", "--test", TESTS.1]);
+/// Builds the tests, and returns the program of each package.
+fn programs(workspace: &Workspace) -> anyhow::Result<Vec<(&Package, PathBuf)>> {
+    workspace.test_programs(TESTS.1)
+}
+
+/// Returns the command of a package's tests, which run in the package's directory, as under `cargo test`.
+fn test_command(package: &Package, program: &Path) -> Command {
     // The tests run tools of the system themselves.
-    command.env("PATH", cmd::search_path());
+    let mut command = cmd::tool(program);
+    command.current_dir(dir(package));
     command
 }

@@ -45,7 +45,7 @@ pub enum Defect {
         /// The number in the object.
         found: u64,
     },
-    /// The number of the state leaves no room for later states. No client gets there; somebody forged the state.
+    /// The number of the state leaves no room for later states. No client gets there, so somebody forged the state.
     #[error("its number is too high for other states to follow")]
     NumberTooHigh,
     /// The object belongs to another repository.

@@ -1,10 +1,10 @@
 //! The workspace: its packages from `cargo metadata`, its files from git.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::Context;
-use cargo_metadata::MetadataCommand;
+use anyhow::{Context, bail};
+use cargo_metadata::{Artifact, Message, MetadataCommand};
 
 pub use cargo_metadata::{DependencyKind, Package, TargetKind};
 
@@ -47,6 +47,32 @@ impl Workspace {
         name: &'a str,
     ) -> impl Iterator<Item = &'a Package> {
         self.publishable().filter(move |package| targets(package, kind).any(|target| target == name))
+    }
+
+    /// Builds the published crates' test targets that are named `name`. Returns the program of each.
+    ///
+    /// The command selects the packages and features of `cargo test --workspace --all-features`. With `-p`, cargo would
+    /// build the dependencies again, with fewer features.
+    pub fn test_programs(&self, name: &str) -> anyhow::Result<Vec<(&Package, PathBuf)>> {
+        let mut build = cmd::cargo(&self.root);
+        build.args(["test", "--workspace", "--all-features", "--no-run", "--test", name]);
+        build.args(["--message-format", "json-render-diagnostics"]);
+        let output = build.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
+        if !output.status.success() {
+            bail!("the tests named `{name}` do not build");
+        }
+        let mut programs = Vec::new();
+        for message in Message::parse_stream(&*output.stdout) {
+            let Message::CompilerArtifact(Artifact { package_id, target, executable: Some(program), .. }) =
+                message?
+            else {
+                continue;
+            };
+            let package = self.publishable().find(|package| package.id == package_id && target.name == name);
+            programs.extend(package.map(|package| (package, program.into_std_path_buf())));
+        }
+        programs.sort_by(|one, other| one.0.name.cmp(&other.0.name));
+        Ok(programs)
     }
 
     /// The packages that are not members: adapters for real engines, fuzzers, and programs such as the power-cut test.

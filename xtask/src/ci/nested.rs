@@ -13,8 +13,7 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
     for package in ci.workspace.nested()? {
         let shown = dir(&package).strip_prefix(&ci.workspace.root)?.join("Cargo.toml");
         let shown = shown.to_string_lossy();
-        // Build in the target directory of the workspace, so that shared dependencies are not built twice. This works
-        // only because the manifests of these packages repeat the workspace's profile.
+        // Build in the target directory of the workspace, so that shared dependencies are not built twice.
         let tail = ["--manifest-path", &*shown, "--target-dir", "target"];
         ci.cargo(&["fmt", "--manifest-path", &shown, "--check"])?;
         if let Some(toolchain) = toolchain(&package) {
@@ -57,28 +56,4 @@ fn with_toolchain(ci: &mut Ci, toolchain: &str, tail: [&str; 4]) -> anyhow::Resu
     };
     ci.report.record(&cmd::test_within(test, LIMIT)?);
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::workspace::Workspace;
-
-    use super::*;
-
-    #[test]
-    fn nested_packages_build_dependencies_as_the_workspace_does() {
-        let workspace = Workspace::load().unwrap();
-        let profiles = |dir: &std::path::Path| {
-            let text = std::fs::read_to_string(dir.join("Cargo.toml")).unwrap();
-            ["[profile.dev]\n", "[profile.dev.package.\"*\"]\n"].map(|head| {
-                let (_, profile) = text.split_once(head).unwrap_or_default();
-                profile.split_once("\n\n").map_or(profile, |(lines, _)| lines).trim().to_owned()
-            })
-        };
-        let expected = profiles(&workspace.root);
-        assert_eq!(expected, ["opt-level = 1\ndebug = \"line-tables-only\"", "debug = false"]);
-        for package in workspace.nested().unwrap() {
-            assert_eq!(profiles(dir(&package)), expected, "{}", package.manifest_path);
-        }
-    }
 }

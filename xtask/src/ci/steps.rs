@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 
-use crate::workspace::{Package, TargetKind, Workspace, dir, files, is_fuzz, targets};
+use crate::workspace::{TargetKind, Workspace, dir, files, is_fuzz, targets};
 use anyhow::Context;
 
 use super::Ci;
-use crate::{forward, install, realfs};
+use crate::{cmd, forward, install, realfs};
+
+/// The packages and features that the step `test` builds. Cargo resolves features over all packages of a command, so a
+/// step that names others builds the dependencies again.
+const WHOLE: [&str; 2] = ["--workspace", "--all-features"];
 
 /// The core crates. Each set of their features is checked by itself.
 const CORE: [&str; 4] = ["lsm-fs", "lsm-fs-mem", "lsm-manifest", "lsm-checkpoint"];
@@ -60,12 +65,8 @@ pub(super) fn features(ci: &mut Ci) -> anyhow::Result<()> {
 }
 
 pub(super) fn test(ci: &mut Ci) -> anyhow::Result<()> {
-    // One command tests the crates outside of the core, so their many dependencies are built once. A command for each
-    // crate would build some of them again, with other features.
-    let others = ci.workspace.packages.iter().filter(|package| is_later(&package.name));
-    let others: Vec<_> = others.flat_map(|package| ["-p".to_owned(), package.name.to_string()]).collect();
-    ci.cargo(&[&["test", "--no-fail-fast", "--all-features"], &strs(&others)[..]].concat())?;
-    for set in feature_sets(&ci.workspace)? {
+    ci.cargo(&[&["test", "--no-fail-fast"], &WHOLE[..]].concat())?;
+    for set in feature_sets(&ci.workspace)?.iter().filter(|set| !set.is_largest) {
         // If a set is not tested, only the examples in the documents run with it. An example fails if it needs a
         // feature that it does not ask for.
         let examples: &[&str] = if set.is_tested { &[] } else { &["--doc"] };
@@ -86,18 +87,10 @@ pub(super) fn portable(ci: &mut Ci) -> anyhow::Result<()> {
 }
 
 pub(super) fn loom(ci: &mut Ci) -> anyhow::Result<()> {
-    let names: Vec<_> =
-        ci.workspace.with_target(&TargetKind::Test, "loom").map(|package| package.name.to_string()).collect();
-    if names.is_empty() {
-        ci.report.skip("no crate has a test target named `loom`".to_owned());
-    }
     // Only our crates get the flag, so the crates that they share with the other tests are not built again.
     let wrapper = wrapper(ci, "loom-rustc")?;
     let env = [("RUSTC_WORKSPACE_WRAPPER", wrapper.as_str())];
-    for name in names {
-        ci.cargo_env(&["test", "-p", &name, "--all-features", "--test", "loom"], &env)?;
-    }
-    Ok(())
+    ci.cargo_env(&[&["test"], &WHOLE[..], &["--test", "loom"]].concat(), &env)
 }
 
 /// Returns the path of a program that calls rustc with one more flag. Cargo uses it for the members of the workspace.
@@ -114,16 +107,11 @@ pub(super) fn doc(ci: &mut Ci) -> anyhow::Result<()> {
 }
 
 pub(super) fn examples(ci: &mut Ci) -> anyhow::Result<()> {
-    let mut runs = Vec::new();
-    for package in ci.workspace.publishable() {
-        let selected = all_features(package);
-        for example in targets(package, &TargetKind::Example) {
-            let run = ["run", "--example", example].map(str::to_owned);
-            runs.push([&run[..], &selected].concat());
-        }
-    }
-    for run in runs {
-        ci.cargo(&strs(&run))?;
+    ci.cargo(&[&["build", "--examples", "--target-dir", "target"], &WHOLE[..]].concat())?;
+    let built = ci.workspace.root.join("target/debug/examples");
+    for example in ci.workspace.publishable().flat_map(|package| targets(package, &TargetKind::Example)) {
+        let mut command = Command::new(built.join(example));
+        ci.report.record(&cmd::run(command.current_dir(&ci.workspace.root))?);
     }
     Ok(())
 }
@@ -158,12 +146,14 @@ pub(super) fn names(ci: &Ci) -> Vec<String> {
 struct FeatureSet {
     /// The arguments that select it.
     args: Vec<String>,
+    is_largest: bool,
+    /// `true` if the crate's tests run with this set alone.
     is_tested: bool,
 }
 
 /// Returns the feature sets of each core crate. If the crate has no `not(feature = …)`, every test of a smaller set is
-/// also a test of the full set. Then only the full set is tested. For the smaller ones, the step `features` compiles
-/// the tests, and the step `test` runs the examples in the documents.
+/// also a test of the full set. Then the smaller ones are not tested: the step `features` compiles their tests, and the
+/// step `test` runs the examples in the documents. The full set is tested together with the other crates.
 fn feature_sets(workspace: &Workspace) -> anyhow::Result<Vec<FeatureSet>> {
     let mut sets = Vec::new();
     for package in workspace.packages.iter().filter(|package| !is_later(&package.name)) {
@@ -175,7 +165,8 @@ fn feature_sets(workspace: &Workspace) -> anyhow::Result<Vec<FeatureSet>> {
         let largest = combinations.len().saturating_sub(1);
         sets.extend(combinations.iter().enumerate().map(|(at, features)| FeatureSet {
             args: selection(&package.name, features),
-            is_tested: !is_additive || at == largest,
+            is_largest: at == largest,
+            is_tested: !is_additive && at != largest,
         }));
     }
     Ok(sets)
@@ -197,15 +188,6 @@ fn selection(name: &str, features: &[String]) -> Vec<String> {
         args.extend(["--features".to_owned(), features.join(",")]);
     }
     args
-}
-
-/// Returns the arguments that select a crate with all features. They are spelled as in the step `test`, because cargo
-/// builds the crate again if the list of features differs, even by a default feature without content.
-fn all_features(package: &Package) -> Vec<String> {
-    match combinations(&package.features).last() {
-        Some(features) if !is_later(&package.name) => selection(&package.name, features),
-        _ => ["-p", &*package.name, "--all-features"].map(str::to_owned).into(),
-    }
 }
 
 fn strs(args: &[String]) -> Vec<&str> {

@@ -5,8 +5,9 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::cmd;
+use anyhow::Context;
 
+use crate::cmd;
 use crate::install::{self, Tool};
 use crate::workspace::Workspace;
 
@@ -82,13 +83,16 @@ pub(super) fn run_inside(workspace: &Workspace, dir: &Path, filter: &[String]) -
             Err(reason) => println!("{}: left out, {reason:#}", foreign.name),
         }
     }
-    let mut command = super::test_command(workspace, CRATE);
+    let programs = super::programs(workspace)?;
+    let found = programs.iter().find(|(package, _)| *package.name == CRATE);
+    let (package, program) = found.with_context(|| format!("{CRATE} has no test `realfs`"))?;
+    let mut command = super::test_command(package, program);
     let paths = |wanted: &dyn Fn(bool) -> bool| {
         let points = points.iter().filter(|(_, is_small)| wanted(*is_small));
         std::env::join_paths(points.map(|(point, _)| &point.path))
     };
     // The tests share the volumes, and one test fills them, so the tests run one at a time.
-    command.args(["--", "--nocapture", "--test-threads=1", FILTER]).args(filter);
+    command.args(["--nocapture", "--test-threads=1", FILTER]).args(filter);
     command.env(ENV, paths(&|_| true)?).env(ENV_SMALL, paths(&|is_small| is_small)?);
     Ok(cmd::run(&mut command)?.success)
 }
