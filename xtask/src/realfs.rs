@@ -119,7 +119,7 @@ fn nested_command(workspace: &Workspace, package: &Package) -> Command {
 
 /// Returns `true` if the tests of a nested package run on real filesystems too. Its manifest says so under
 /// `package.metadata.lsm`.
-fn is_on_mounts(package: &Package) -> bool {
+pub(crate) fn is_on_mounts(package: &Package) -> bool {
     package.metadata.pointer("/lsm/realfs").is_some_and(|on| on.as_bool() == Some(true))
 }
 
