@@ -26,9 +26,9 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
             ci.cargo(&[&["run"], &stable[..], &["--", "--seed", "1", "--inputs", SHORT_FUZZ]].concat())?;
         } else {
             // In CI, the step `realfs` runs the integration tests of such a package on its mounts.
-            let is_later = ci.strict && realfs::is_on_mounts(&package);
-            let here: &[&str] = if is_later { &["--lib", "--bins"] } else { &[] };
-            ci.cargo(&[&["test"], here, &tail[..]].concat())?;
+            let is_on_mounts = ci.strict && realfs::is_on_mounts(&package);
+            let targets: &[&str] = if is_on_mounts { &["--lib", "--bins"] } else { &[] };
+            ci.cargo(&[&["test"], targets, &tail[..]].concat())?;
         }
     }
     Ok(())

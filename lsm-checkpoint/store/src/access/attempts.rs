@@ -59,6 +59,7 @@ impl<'a> Attempts<'a> {
     ///
     /// [`Cancelled`](Error::Cancelled).
     pub(crate) async fn pause(&mut self) -> Result<bool> {
+        // Otherwise a cancel during the last attempt would look like a failure of the store.
         self.access.ask()?;
         let environment = &*self.access.options.environment;
         let Some(left) = self.left.checked_sub(1) else { return Ok(false) };

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -141,6 +141,27 @@ fn a_call_is_cancelled_while_the_store_does_not_answer() {
     assert_each_is_cancelled(|store, request, folder| {
         Hooked::hanging(store, move |seen, path: &Path| seen == request && path.as_ref().starts_with(folder))
     });
+}
+
+#[test]
+fn a_cancel_during_the_last_attempt_is_heard() {
+    let fixture = Fixture::new(9);
+    let is_sent = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&is_sent);
+    let place = Hooked::place(&fixture.store, move |request, path: &Path| {
+        if request != Seen::BeforeGet || !path.as_ref().starts_with("backup/") {
+            return Ok(());
+        }
+        seen.store(true, Ordering::Relaxed);
+        Err(down())
+    });
+    let repository = run(Repository::open(place, options().attempts(1, Duration::ZERO))).unwrap();
+    let progress: OnProgress = Arc::new(move |_| match is_sent.load(Ordering::Relaxed) {
+        false => ControlFlow::Continue(()),
+        true => ControlFlow::Break(()),
+    });
+    let error = fixture.call("check", &repository, progress).unwrap_err();
+    assert!(matches!(error, Error::Cancelled), "{error}");
 }
 
 /// Calls a verb with a callback that cancels at its call number `last`. Returns the outcome.
