@@ -149,7 +149,7 @@ fn a_cancel_during_the_last_attempt_is_heard() {
     let is_sent = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&is_sent);
     let place = Hooked::place(&fixture.store, move |request, path: &Path| {
-        if request != Seen::BeforeGet || !path.as_ref().starts_with("backup/") {
+        if request != Seen::BeforeGet || !path.as_ref().starts_with("head/") {
             return Ok(());
         }
         seen.store(true, Ordering::Relaxed);
