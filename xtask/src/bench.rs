@@ -68,7 +68,7 @@ pub(crate) fn run(workspace: &Workspace, job: &[String], usage: Use<'_>) -> anyh
     if let Err(error) = install::ensure(PEERS) {
         eprintln!("warning: {error:#}");
     }
-    for (_, mut command) in commands(workspace, job)? {
+    for (_, mut command) in commands(workspace, job) {
         if !cmd::run(command.arg("--no-run"))?.success {
             return Ok(false);
         }
@@ -186,7 +186,7 @@ fn run_inside(workspace: &Workspace, mounts: &Mounts, job: &[String]) -> anyhow:
     let args = if job.is_empty() { String::new() } else { format!(" -- {}", job.join(" ")) };
     println!("{}", header(workspace, mounts.description(), &args)?);
     let mut success = true;
-    for (package, mut command) in commands(workspace, job)? {
+    for (package, mut command) in commands(workspace, job) {
         println!("\n## {package}\n");
         command.arg("--").args(job).envs(mounts.env());
         command.env("LSM_BENCH_MOUNTS", mounts.description().join("; "));
@@ -204,32 +204,32 @@ fn show_dirty_pages() {
     }
 }
 
-/// Returns the commands that print the tables, by package: the bench `table` of a crate, or the bench that a nested
-/// package names. It is left out if no job is of its kind, because its build takes many minutes.
-fn commands(workspace: &Workspace, job: &[String]) -> anyhow::Result<Vec<(String, Command)>> {
+/// Returns the commands that print the tables, by package: the bench `table` of a crate, or the bench that another
+/// package names in its manifest, under `package.metadata.lsm`. Such a bench is left out if no job is of its kind,
+/// because its build takes many minutes.
+fn commands(workspace: &Workspace, job: &[String]) -> Vec<(String, Command)> {
     let crates = workspace
         .with_target(&TABLES.0, TABLES.1)
         .map(|package| (package.name.to_string(), table_of(&workspace.root, &package.name)));
-    let nested = workspace.nested()?.into_iter().filter_map(|package| {
-        // A nested package names its bench under `package.metadata.lsm`. The flags are the ones of the step `nested`,
-        // so that cargo builds it once.
+    let others = workspace.packages.iter().filter_map(|package| {
         let bench = package.metadata.pointer("/lsm/bench")?.as_str()?;
         let own = package.metadata.pointer("/lsm/job").and_then(|own| own.as_str()).unwrap_or_default();
         if !job.is_empty() && !job.iter().any(|job| own.contains(job.as_str()) || job.starts_with(own)) {
             return None;
         }
-        let mut command = cmd::cargo(&workspace.root);
-        command.args(["bench", "--target-dir", "target", "--bench", bench]);
-        command.arg("--manifest-path").arg(&package.manifest_path);
-        Some((package.name.to_string(), command))
+        Some((package.name.to_string(), bench_of(&workspace.root, &package.name, bench)))
     });
-    Ok(crates.chain(nested).collect())
+    crates.chain(others).collect()
 }
 
 /// The command that runs the table of a crate.
 fn table_of(root: &Path, package: &str) -> Command {
+    bench_of(root, package, TABLES.1)
+}
+
+fn bench_of(root: &Path, package: &str, bench: &str) -> Command {
     let mut command = cmd::cargo(root);
-    command.args(["bench", "-p", package, "--all-features", "--bench", TABLES.1]);
+    command.args(["bench", "-p", package, "--all-features", "--bench", bench]);
     command
 }
 
@@ -269,9 +269,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_come_from_crates_and_from_nested_packages() {
+    fn tables_come_from_crates_and_from_packages_that_name_a_bench() {
         let workspace = Workspace::load().unwrap();
-        let count = |job: &[String]| commands(&workspace, job).unwrap().len();
+        let count = |job: &[String]| commands(&workspace, job).len();
         let [versus, engine, linked] = ["versus", "7.4.0", "linked"].map(|job| count(&[job.to_owned()]));
         assert!(count(&[]) > versus && versus > linked && linked > 0, "{versus}, {linked}");
         assert_eq!(versus, engine);

@@ -1,5 +1,4 @@
-//! `cargo xtask realfs`: the `realfs` test targets, and the tests of nested packages that ask for it, on real
-//! filesystems.
+//! `cargo xtask realfs`: the `realfs` test targets on real filesystems.
 //!
 //! Two processes share the work. The outer one builds the tests, and owns the working directory. The inner one, which
 //! is the same program, runs in its own mount and process namespaces: it mounts, runs the tests and unmounts. If either
@@ -65,12 +64,6 @@ pub(crate) fn run_foreign(workspace: &Workspace, filter: &[String]) -> anyhow::R
 /// Builds the tests, then runs them in new namespaces.
 pub(crate) fn test(workspace: &Workspace, filter: &[String]) -> anyhow::Result<Outcome> {
     programs(workspace)?;
-    for package in workspace.nested()?.iter().filter(|package| is_on_mounts(package)) {
-        let outcome = cmd::run(nested_command(workspace, package).arg("--no-run"))?;
-        if !outcome.success {
-            return Ok(outcome);
-        }
-    }
     let mut args = vec!["realfs".to_owned(), "--".to_owned()];
     args.extend_from_slice(filter);
     within_namespaces(&args, &mut |_| ())
@@ -99,28 +92,7 @@ fn run_inside(workspace: &Workspace, dir: &Path, filter: &[String]) -> anyhow::R
         command.args(["--skip", foreign::FILTER]).args(filter).envs(mounts.env());
         success &= cmd::run(&mut command)?.success;
     }
-    for package in workspace.nested()?.iter().filter(|package| is_on_mounts(package)) {
-        let mounts = Mounts::set_up(&dir.join(&*package.name), &Plan::tests())?;
-        let mut command = nested_command(workspace, package);
-        command.arg("--").args(filter).envs(mounts.env());
-        success &= cmd::run(&mut command)?.success;
-    }
     Ok(success)
-}
-
-/// Returns the command that tests a nested package. Its flags are the ones of the step `nested`, so cargo builds the
-/// package once.
-fn nested_command(workspace: &Workspace, package: &Package) -> Command {
-    let mut command = cmd::cargo(&workspace.root);
-    command.args(["test", "--target-dir", "target", "--test", "it", "--manifest-path"]);
-    command.arg(&package.manifest_path);
-    command
-}
-
-/// Returns `true` if the tests of a nested package run on real filesystems too. Its manifest says so under
-/// `package.metadata.lsm`.
-pub(crate) fn is_on_mounts(package: &Package) -> bool {
-    package.metadata.pointer("/lsm/realfs").is_some_and(|on| on.as_bool() == Some(true))
 }
 
 /// Builds the tests, and returns the program of each package.

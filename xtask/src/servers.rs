@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 use crate::{cmd, workspace::Workspace};
 
-const PACKAGE: &str = "lsm-checkpoint/store/servers/Cargo.toml";
+const PACKAGE: &str = "lsm-checkpoint-servers";
 const MOTO: &str = "moto[server]==5.2.*";
 const AZURITE: &str = "azurite@3.35.0";
 
@@ -32,10 +32,9 @@ pub(crate) fn run(workspace: &Workspace, minutes: u64, only: &[String]) -> anyho
     }
     let dir = root.join("target/servers");
     let (moto, azurite) = (moto(&dir)?, azurite(&dir)?);
-    for build in [&["--manifest-path", PACKAGE, "--bins"][..], &["-p", "lsm-checkpoint-cli"]] {
-        if !cmd::run(cmd::cargo(root).args(["build", "--target-dir", "target"]).args(build))?.success {
-            return Ok(false);
-        }
+    let build = ["build", "--target-dir", "target", "--bins", "-p", PACKAGE, "-p", "lsm-checkpoint-cli"];
+    if !cmd::run(cmd::cargo(root).args(build))?.success {
+        return Ok(false);
     }
     let programs = root.join("target/debug");
     let mut chore = cmd::tool(programs.join("chore"));

@@ -49,7 +49,7 @@ impl Workspace {
         self.publishable().filter(move |package| targets(package, kind).any(|target| target == name))
     }
 
-    /// Builds the published crates' test targets that are named `name`. Returns the program of each.
+    /// Builds the members' test targets that are named `name`. Returns the program of each.
     ///
     /// The command selects the packages and features of `cargo test --workspace --all-features`. With `-p`, cargo would
     /// build the dependencies again, with fewer features.
@@ -68,14 +68,15 @@ impl Workspace {
             else {
                 continue;
             };
-            let package = self.publishable().find(|package| package.id == package_id && target.name == name);
+            let package =
+                self.packages.iter().find(|package| package.id == package_id && target.name == name);
             programs.extend(package.map(|package| (package, program.into_std_path_buf())));
         }
         programs.sort_by(|one, other| one.0.name.cmp(&other.0.name));
         Ok(programs)
     }
 
-    /// The packages that are not members: adapters for real engines, fuzzers, and programs such as the power-cut test.
+    /// The packages that are not members, such as fuzzers.
     pub fn nested(&self) -> anyhow::Result<Vec<Package>> {
         let mut found = Vec::new();
         for file in files(&self.root)?.iter().filter(|file| file.ends_with("Cargo.toml")) {
@@ -136,8 +137,6 @@ mod tests {
         let nested = workspace.nested().unwrap();
         let fuzzers: Vec<_> = nested.iter().filter(|package| is_fuzz(package)).collect();
         assert!(fuzzers.iter().any(|package| *package.name == "lsm-manifest-fuzz"));
-        let engines = nested.iter().find(|package| *package.name == "lsm-checkpoint-engines").unwrap();
-        assert_eq!(engines.metadata.pointer("/lsm/bench").and_then(|bench| bench.as_str()), Some("versus"));
         assert!(!nested.iter().any(|package| *package.name == "xtask-common"));
     }
 

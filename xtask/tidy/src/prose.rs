@@ -100,20 +100,24 @@ fn lowered(text: &str, measured: &[Line]) -> anyhow::Result<String> {
     Ok(lowered)
 }
 
-/// The figures of the top level and of each member of the workspace. A rate is rounded up.
+/// The figures of the top level, of each published crate and of `xtask`. A rate is rounded up.
 fn measured(tree: &Tree) -> Vec<Line> {
-    // The programs of the chores have one line together.
-    let members = tree.crates.iter().map(|member| member.dir.as_str());
-    let members = members.filter(|dir| !dir.starts_with("xtask/"));
-    std::iter::once(".").chain(members).map(|folder| (folder.to_owned(), figures(tree, folder))).collect()
+    std::iter::once(".")
+        .chain(folders(tree))
+        .map(|folder| (folder.to_owned(), figures(tree, folder)))
+        .collect()
+}
+
+/// The folders that have a line of their own. The text of other packages belongs to the folder around them.
+fn folders(tree: &Tree) -> impl Iterator<Item = &str> {
+    tree.crates.iter().filter(|member| member.publish || member.dir == "xtask").map(|member| &*member.dir)
 }
 
 fn figures(tree: &Tree, folder: &str) -> Row {
     let mut counts = Counts::default();
-    // The text of a member that lies in this one is its own.
+    // A folder in this one that has a line of its own.
     let is_below = |dir: &str| dir.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-    let inner = tree.crates.iter().map(|member| &*member.dir);
-    let inner: Vec<_> = inner.filter(|dir| is_below(dir) && !dir.starts_with("xtask/")).collect();
+    let inner: Vec<_> = folders(tree).filter(|dir| is_below(dir)).collect();
     let is_inner =
         |path: &str| inner.iter().any(|dir| path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/')));
     // A program has written the recorded tables.
@@ -203,7 +207,7 @@ mod tests {
 
     fn tree(files: &[(&str, &str)]) -> Tree {
         let files = files.iter().map(|(path, text)| Source::new((*path).to_owned(), (*text).to_owned()));
-        let member = Crate { dir: "lsm-x".to_owned(), ..Crate::default() };
+        let member = Crate { dir: "lsm-x".to_owned(), publish: true, ..Crate::default() };
         Tree { files: files.collect(), crates: vec![member], ..Tree::default() }
     }
 
@@ -229,7 +233,7 @@ mod tests {
     #[test]
     fn a_member_that_lies_in_another_has_its_own_figures() {
         let mut tree = tree(&[("lsm-x/README.md", "one two"), ("lsm-x/inner/README.md", "what")]);
-        tree.crates.push(Crate { dir: "lsm-x/inner".to_owned(), ..Crate::default() });
+        tree.crates.push(Crate { dir: "lsm-x/inner".to_owned(), publish: true, ..Crate::default() });
         let measured = measured(&tree);
         assert_eq!(measured[1], ("lsm-x".to_owned(), [0; 5]));
         assert_eq!(measured[2], ("lsm-x/inner".to_owned(), [100_000, 0, 0, 0, 0]));

@@ -4,7 +4,6 @@
 //! The sides of a row run alternately. The ratio compares the medians. `strace` counts system calls in separate
 //! processes.
 #![cfg(target_os = "linux")]
-#![allow(clippy::disallowed_methods, reason = "a benchmark prepares the host's files directly")]
 
 mod calls;
 mod floor;

@@ -1,4 +1,4 @@
-//! A journal of a build with `lz4`. The tests of `lsm-checkpoint-engines` open it with a build without `lz4`.
+//! A journal of a build with `lz4`. The tests in `interop` open it with a build without `lz4`.
 
 use std::fs;
 

@@ -2,19 +2,19 @@
 //! cut in place.
 #![cfg(target_os = "linux")]
 
-#[path = "../../../tests/it/conformance"]
+#[path = "../../../tests/realfs/conformance"]
 mod conformance {
     mod numbered;
     mod v7;
 }
-#[path = "../../../tests/it/matrix"]
+#[path = "../../../tests/realfs/matrix"]
 mod matrix {
     mod coordinode;
     mod rows;
     mod tools;
     mod v7;
 }
-#[path = "../../../tests/it/tight_space"]
+#[path = "../../../tests/realfs/tight_space"]
 mod tight_space {
     mod fixture;
     mod tight_fs;

@@ -8,7 +8,6 @@
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
-    clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "a benchmark stops at the first surprise and prints a table"
 )]

@@ -8,7 +8,7 @@
 //! ```
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -107,7 +107,7 @@ async fn pusher(url: &str, number: &str, prefix: &str, dir: &Path) -> Result<(),
 }
 
 /// Returns `true` for the debris of a killed checkpoint.
-fn is_staged(path: &PathBuf) -> bool {
+fn is_staged(path: &Path) -> bool {
     !matches!(lsm_checkpoint::is_checkpoint(&StdFs, path), Ok(true))
 }
 

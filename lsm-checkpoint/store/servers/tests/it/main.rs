@@ -4,9 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::disallowed_methods,
     clippy::print_stdout,
-    reason = "tests stop at the first surprise, prepare the host's files directly, and say what they tried"
+    reason = "tests stop at the first surprise, and say what they tried"
 )]
 
 mod engines;

@@ -9,8 +9,7 @@ use lsm_checkpoint_servers::operator::{Address, Operator};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Returns the path of the command, which is a member of another workspace. The first call builds it, unless it is up
-/// to date.
+/// Returns the path of the command, which belongs to another package. The first call builds it.
 pub(crate) fn command() -> &'static Path {
     static COMMAND: OnceLock<PathBuf> = OnceLock::new();
     COMMAND.get_or_init(build)
@@ -32,8 +31,8 @@ fn build() -> PathBuf {
     assert!(output.status.success(), "the command does not build");
     let messages = String::from_utf8(output.stdout).unwrap();
     let artifacts = messages.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let programs = artifacts.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)));
-    programs.last().unwrap()
+    let mut programs = artifacts.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)));
+    programs.next_back().unwrap()
 }
 
 #[test]

@@ -8,7 +8,6 @@
 //! - `LSM_ENGINE_KILLS`: the number of processes to kill for each engine, with and without blob files, on each
 //!   filesystem (default 3)
 #![cfg(target_os = "linux")]
-#![allow(clippy::disallowed_methods, reason = "the tests look at the files of the host directly")]
 
 mod adapters;
 mod child;
