@@ -188,15 +188,10 @@ impl Catalog {
         let file = dir.join(CATALOG_FILE);
         let none = || Error::NotACheckpoint { dir: dir.to_path_buf() };
         let fs = &*beneath_checkpoint(fs, dir)?;
-        let refuse = |refusal| match refusal {
-            codec::Refusal::Format(found) => Error::UnsupportedFormat { file: file.clone(), found },
-            codec::Refusal::Features(features) => Error::UnsupportedFeatures { file: file.clone(), features },
-            codec::Refusal::Defect(what) => Error::BadCatalog { file: file.clone(), what },
-        };
         let mut budget = Budget::new(fs, dir);
         match fs.symlink_metadata(&file) {
             Ok(there) if there.is_file() => {
-                budget.check_len(there.len).map_err(|what| refuse(what.into()))?;
+                budget.check_len(there.len).map_err(|what| refused(&file, what.into()))?;
             }
             // A symbolic link can lead out of the checkpoint.
             Ok(_) => return Err(none()),
@@ -208,6 +203,39 @@ impl Catalog {
             Err(lsm_manifest::Error::Fs(e)) if e.kind() == ErrorKind::NotFound => return Err(none()),
             Err(error) => return Err(error.into()),
         };
+        Self::decode(&archive, budget)
+    }
+
+    /// Decodes the bytes of a catalog that was copied out of its checkpoint.
+    ///
+    /// `file` is used only for errors. `memory` bounds the bytes that the names in the catalog may take. Each name counts
+    /// as 400 bytes and twice the length of its path.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`read`](Self::read) except [`NotACheckpoint`](Error::NotACheckpoint) and [`Fs`](Error::Fs). A
+    /// catalog that needs more memory is a [`BadCatalog`](Error::BadCatalog).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use lsm_checkpoint::{CATALOG_FILE, Catalog};
+    /// use std::path::Path;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let file = Path::new("/backups/daily").join(CATALOG_FILE);
+    /// let catalog = Catalog::from_bytes(&file, std::fs::read(&file)?, 64 << 20)?;
+    /// println!("{} files", catalog.files.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_bytes(file: &Path, bytes: Vec<u8>, memory: u64) -> Result<Self> {
+        let archive = ManifestArchiveReader::from_bytes(file, bytes, &ReadOptions::new())?;
+        Self::decode(&archive, Budget::of_memory(memory))
+    }
+
+    fn decode(archive: &ManifestArchiveReader, mut budget: Budget<'_>) -> Result<Self> {
+        let refuse = |refusal| refused(archive.path(), refusal);
         let mut take = |text_len: usize| budget.take(text_len);
         let head = archive.read_section(codec::HEAD_SECTION)?.payload;
         let mut decoder = codec::Decoder::new(&head, &mut take).map_err(refuse)?;
@@ -266,6 +294,16 @@ impl Catalog {
         }
         let _ = writer.finish()?;
         Ok(())
+    }
+}
+
+/// Makes the error of a catalog that is refused.
+fn refused(file: &Path, refusal: codec::Refusal) -> Error {
+    let file = file.to_path_buf();
+    match refusal {
+        codec::Refusal::Format(found) => Error::UnsupportedFormat { file, found },
+        codec::Refusal::Features(features) => Error::UnsupportedFeatures { file, features },
+        codec::Refusal::Defect(what) => Error::BadCatalog { file, what },
     }
 }
 

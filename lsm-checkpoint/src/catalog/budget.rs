@@ -26,8 +26,8 @@ const DEPTH_MAX: usize = 2 * layout::DEPTH_MAX;
 
 /// The memory that a catalog may still take.
 pub(super) struct Budget<'a> {
-    fs: &'a dyn Fs,
-    dir: &'a Path,
+    /// The directory, if the catalog lies in one.
+    dir: Option<(&'a dyn Fs, &'a Path)>,
     memory: u64,
     /// The entries of the directory. They are counted on demand, because walking all folders costs more than reading an
     /// ordinary catalog.
@@ -43,7 +43,12 @@ struct RealEntries {
 
 impl<'a> Budget<'a> {
     pub(super) fn new(fs: &'a dyn Fs, dir: &'a Path) -> Self {
-        Self { fs, dir, memory: FREE_MEMORY, held: None }
+        Self { dir: Some((fs, dir)), memory: FREE_MEMORY, held: None }
+    }
+
+    /// The budget of a catalog outside of a directory.
+    pub(super) fn of_memory(bytes: u64) -> Self {
+        Self { dir: None, memory: bytes, held: None }
     }
 
     /// Refuses a catalog file that is too long for the number of entries in the directory.
@@ -68,8 +73,8 @@ impl<'a> Budget<'a> {
     }
 
     fn held(&mut self) -> RealEntries {
-        let (fs, dir) = (self.fs, self.dir);
-        *self.held.get_or_insert_with(|| count(fs, dir))
+        let dir = self.dir;
+        *self.held.get_or_insert_with(|| dir.map_or_else(RealEntries::default, |(fs, dir)| count(fs, dir)))
     }
 }
 

@@ -3,13 +3,11 @@
 
 use super::*;
 
-/// The names are long and few. They take more than the 8 MiB of a section, and the budget still accepts them in a
-/// directory that has none of them.
-#[test]
-fn a_catalog_of_several_sections_keeps_its_order() {
+/// Returns the catalog of a tree of so many tables.
+fn catalog_of(tables: usize) -> Catalog {
     let file =
         |n: usize| CatalogFile::new(0, FileKind::Table, format!("{n:0>1000}"), n as u64, Method::HardLink);
-    let catalog = Catalog {
+    Catalog {
         format: CATALOG_FORMAT,
         identity: "a test".to_owned(),
         seqno: Some(1),
@@ -17,8 +15,15 @@ fn a_catalog_of_several_sections_keeps_its_order() {
         created: Duration::ZERO,
         trees: vec![CatalogTree { folder: String::new(), version_id: 1, folders: vec!["tables".to_owned()] }],
         // The order differs from the order of the names: the last metadata file makes a tree readable.
-        files: (0..9_000).map(|n| file(n * 7_919 % 9_000)).collect(),
-    };
+        files: (0..tables).map(|n| file(n * 7_919 % tables)).collect(),
+    }
+}
+
+/// The names are long and few. They take more than the 8 MiB of a section, and the budget still accepts them in a
+/// directory that has none of them.
+#[test]
+fn a_catalog_of_several_sections_keeps_its_order() {
+    let catalog = catalog_of(9_000);
     let fs = lsm_fs_mem::MemFs::new();
     catalog.write(&fs, Path::new("/")).unwrap();
     let archive = Path::new("/").join(CATALOG_FILE);
@@ -26,6 +31,21 @@ fn a_catalog_of_several_sections_keeps_its_order() {
     assert!(archive.footer().sections().len() > 2, "a head and several sections of files");
     let read = Catalog::read(&fs, Path::new("/")).unwrap();
     assert!(read == catalog, "the files of the sections came back in another order");
+}
+
+/// A path is `tables/` and 1,000 bytes. The tree and its folder take memory, too.
+#[test]
+fn bytes_are_decoded_within_the_memory_for_their_names() {
+    let (catalog, fs) = (catalog_of(100), lsm_fs_mem::MemFs::new());
+    catalog.write(&fs, Path::new("/")).unwrap();
+    let file = Path::new("/").join(CATALOG_FILE);
+    let bytes = lsm_fs::FsExt::read_to_vec(&fs, &file, 1 << 20).unwrap();
+    let read = |memory| Catalog::from_bytes(&file, bytes.clone(), memory);
+    assert!(read(102 * 400 + 100 * 2 * 1_006 + 2 * 6).unwrap() == catalog);
+    let short = read(100 * 400 + 100 * 2 * 1_006).unwrap_err();
+    assert!(
+        matches!(&short, Error::BadCatalog { file: named, what: CatalogDefect::Excess } if *named == file)
+    );
 }
 
 #[test]

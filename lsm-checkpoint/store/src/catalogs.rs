@@ -1,13 +1,23 @@
-//! Reads catalogs, and compares them with their digests in the state.
+//! Reads catalogs, and compares them with their digests in the state and with their `CHECKPOINT`.
+
+use std::{collections::BTreeMap, path::Path};
+
+use lsm_checkpoint::{CATALOG_FILE, Catalog, CatalogFile};
 
 use crate::{
     defect::Defect,
     error::{Error, Result},
-    format::{Backup, BackupCatalog, CATALOG_MAX, ObjectRef, sha256},
+    format::{Backup, BackupCatalog, CATALOG_MAX, ObjectRef, StoredFile, path_text, sha256},
     id::BackupId,
     key::Key,
     session::Session,
 };
+
+/// The memory that the names in a `CHECKPOINT` may take, beyond the names that the catalog itself lists: enough for the
+/// directories.
+const NAMES_MEMORY: u64 = 24 << 20;
+/// The memory of a name without its text, as [`Catalog::from_bytes`] counts it.
+const NAME_MEMORY: u64 = 400;
 
 impl Session {
     /// Reads the references of a backup. The inner error is the damage of its catalog.
@@ -32,6 +42,11 @@ impl Session {
             self.memory.keep_refs(catalog.sha256, blocks.into()).await;
         }
         Ok(refs)
+    }
+
+    /// As [`catalog`](Self::catalog), for a caller that reads the files. The list of files is the one in `CHECKPOINT`.
+    pub(crate) async fn proved_catalog(&self, backup: &Backup) -> Result<Result<BackupCatalog, Defect>> {
+        Ok(self.catalog(backup).await?.and_then(compare))
     }
 
     /// Reads the whole catalog of a backup. The inner error is its damage.
@@ -61,6 +76,32 @@ impl Session {
             catalog.backup == backup.id && BackupId::of_checkpoint(&catalog.checkpoint) == backup.id;
         Ok(if is_its_own { Ok(catalog) } else { Err(Defect::OtherBackup) })
     }
+}
+
+/// Compares the list of files with the list in `CHECKPOINT`, whose bytes the identifier of the backup proves.
+///
+/// A restore follows `CHECKPOINT`. Without this comparison, a verification would read the files of a false list, and
+/// find nothing.
+fn compare(catalog: BackupCatalog) -> Result<BackupCatalog, Defect> {
+    // The names of this list are in memory already, so the other list may take as much.
+    let memory = catalog.files.iter().fold(NAMES_MEMORY, |sum, file| {
+        sum.saturating_add(NAME_MEMORY).saturating_add(2 * file.path.len() as u64)
+    });
+    let proved = Catalog::from_bytes(Path::new(CATALOG_FILE), catalog.checkpoint.clone(), memory);
+    let proved = proved.map_err(|error| match error {
+        lsm_checkpoint::Error::UnsupportedFormat { found, .. } => Defect::Format(found),
+        lsm_checkpoint::Error::UnsupportedFeatures { features, .. } => Defect::Features(features),
+        lsm_checkpoint::Error::Manifest(error) => Defect::Archive(Box::new(error)),
+        _ => Defect::OtherFiles,
+    })?;
+    let listed: BTreeMap<&str, &StoredFile> =
+        catalog.files.iter().map(|file| (file.path.as_str(), file)).collect();
+    let is_listed = |file: &CatalogFile| {
+        let listed = listed.get(&*path_text(&proved.path_of(file)));
+        listed.is_some_and(|listed| (listed.len, listed.checksum) == (file.len, file.checksum))
+    };
+    let is_same = proved.files.len() == catalog.files.len() && proved.files.iter().all(is_listed);
+    if is_same { Ok(catalog) } else { Err(Defect::OtherFiles) }
 }
 
 /// Separates the damage of an object from a failure of the store.

@@ -55,6 +55,9 @@ pub enum Defect {
     /// begin with the identifier in the state.
     #[error("it belongs to another backup")]
     OtherBackup,
+    /// The catalog lists other files than its `CHECKPOINT`, or one with another length or checksum.
+    #[error("it lists other files than its CHECKPOINT")]
+    OtherFiles,
     /// A newer version wrote the object.
     #[error("it has the format {0}, which this version does not know")]
     Format(u32),

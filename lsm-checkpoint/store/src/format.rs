@@ -12,6 +12,7 @@ pub(crate) use catalog::CatalogLength;
 pub use catalog::{BackupCatalog, StoredFile, StoredFolder};
 pub use constants::Constants;
 pub use head::{Backup, CatalogPlace, Forgotten, Head, RegisteredWriter};
+pub(crate) use paths::path_text;
 pub use refs::{ObjectRef, RefsPlace};
 
 /// The SHA-256 of some bytes.

@@ -174,7 +174,7 @@ impl Repository {
 async fn opened(session: &Session, backup: BackupId) -> Result<(Backup, BackupCatalog)> {
     let mut known = standing(session, backup).await?.ok_or(Error::NoSuchBackup { backup })?;
     for _ in 0..REPLACEMENTS {
-        let defect = match session.catalog(&known).await? {
+        let defect = match session.proved_catalog(&known).await? {
             Ok(catalog) => return Ok((known, catalog)),
             Err(defect) => defect,
         };

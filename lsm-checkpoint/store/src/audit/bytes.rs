@@ -44,7 +44,7 @@ impl Audit<'_> {
         seen: &mut BTreeSet<(ObjectName, Sha256)>,
         (report, damage): (&mut CheckReport, &mut Damage),
     ) -> Result<()> {
-        let catalog = match self.session.catalog(backup).await? {
+        let catalog = match self.session.proved_catalog(backup).await? {
             Ok(catalog) => catalog,
             Err(defect) => {
                 damage.add(Key::Catalog(backup.catalog.name), defect, backup.id);

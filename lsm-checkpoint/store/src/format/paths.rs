@@ -1,5 +1,7 @@
 //! The rules for paths in a catalog.
 
+use std::path::Path;
+
 use crate::defect::Defect;
 
 /// The maximum length of a name, and the maximum number of names in a path.
@@ -18,6 +20,12 @@ pub(super) fn check(path: &str) -> Result<(), Defect> {
     } else {
         Err(Defect::Name)
     }
+}
+
+/// Returns a path in a checkpoint as a catalog has it: with `/` on every platform.
+pub(crate) fn path_text(path: &Path) -> String {
+    let names = path.components().map(|name| name.as_os_str().to_string_lossy());
+    names.collect::<Vec<_>>().join("/")
 }
 
 #[cfg(test)]

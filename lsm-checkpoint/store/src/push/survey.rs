@@ -11,7 +11,7 @@ use lsm_fs::{Fs, FsExt, Permissions};
 
 use crate::{
     error::{Error, Result},
-    format::StoredFolder,
+    format::{StoredFolder, path_text},
     id::BackupId,
     meter::Meter,
 };
@@ -67,7 +67,7 @@ pub(super) fn read(fs: &dyn Fs, dir: &Path, meter: &Meter) -> Result<Survey> {
         if !there.is_file() || there.len != file.len {
             return Err(Error::SourceDamaged { path, what: "another length or type" });
         }
-        let (path, permissions) = (text(&catalog.path_of(file)), there.permissions);
+        let (path, permissions) = (path_text(&catalog.path_of(file)), there.permissions);
         files.push(LocalFile { path, len: file.len, checksum: file.checksum, permissions });
     }
     let mut folders = Vec::new();
@@ -94,17 +94,11 @@ fn folders_of(catalog: &Catalog, files: &[LocalFile]) -> BTreeSet<String> {
     for tree in &catalog.trees {
         add(&tree.folder);
         for folder in &tree.folders {
-            add(&text(&PathBuf::from(&tree.folder).join(folder)));
+            add(&path_text(&PathBuf::from(&tree.folder).join(folder)));
         }
     }
     for file in files {
         add(file.path.rsplit_once('/').map_or("", |(folder, _)| folder));
     }
     folders
-}
-
-/// Writes a path with `/` on every platform.
-fn text(path: &Path) -> String {
-    let names = path.components().map(|name| name.as_os_str().to_string_lossy());
-    names.collect::<Vec<_>>().join("/")
 }

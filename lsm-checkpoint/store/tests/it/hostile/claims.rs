@@ -226,18 +226,27 @@ fn a_false_digest_of_a_table_is_noticed() {
     garden.assert_tour(&objects, &ends, "a false digest");
 }
 
-/// `CHECKPOINT` proves the names of all files, and a restore follows it.
+/// `CHECKPOINT` proves the names, lengths and checksums of all files.
 #[test]
-fn a_table_under_another_name_is_not_restored() {
+fn a_catalog_that_lists_other_files_than_its_checkpoint_is_refused() {
+    type Change = fn(&mut BackupCatalog, usize);
+    let changes: [(&str, Change); 5] = [
+        ("another name", |catalog, at| catalog.files[at].path = "tables/elsewhere".to_owned()),
+        ("another checksum", |catalog, at| catalog.files[at].checksum = Some(7)),
+        ("no checksum", |catalog, at| catalog.files[at].checksum = None),
+        ("a file less", |catalog, at| drop(catalog.files.remove(at))),
+        ("a file more", |catalog, _| {
+            let empty = catalog.files.iter().find(|file| file.len == 0).unwrap().clone();
+            catalog.files.push(StoredFile { path: "tables/more".to_owned(), ..empty });
+        }),
+    ];
     let garden = Garden::new(1);
-    let mut old = String::new();
-    let objects = with_catalog(&garden, |catalog| {
-        let file = file(&garden, catalog, b"one");
-        old = std::mem::replace(&mut file.path, "tables/elsewhere".to_owned());
-    });
-    let ends = garden.tour(&objects);
-    let [End::Other(message), _] = &ends.restore else { panic!("{:?}", ends.restore) };
-    assert!(message.contains(&old), "{message}");
-    let restore = [ends.restore[0].clone(), End::Sound];
-    ends.assert_as(&Ends { restore, ..Ends::sound() }, "another name");
+    for (name, change) in changes {
+        let objects = with_catalog(&garden, |catalog| {
+            let one = file(&garden, catalog, b"one").path.clone();
+            let at = catalog.files.iter().position(|file| file.path == one).unwrap();
+            change(catalog, at);
+        });
+        garden.assert_tour(&objects, &refused(&garden, &Defect::OtherFiles), name);
+    }
 }
