@@ -208,8 +208,8 @@ impl Catalog {
 
     /// Decodes the bytes of a catalog that was copied out of its checkpoint.
     ///
-    /// `file` is used only for errors. `memory` bounds the bytes that the names in the catalog may take. Each name counts
-    /// as 400 bytes and twice the length of its path.
+    /// `file` is used only for errors. `memory` bounds the bytes that the names in the catalog may take. Each name
+    /// counts as 400 bytes and twice the length of its path.
     ///
     /// # Errors
     ///

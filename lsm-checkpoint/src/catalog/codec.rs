@@ -25,7 +25,7 @@ const KIND_OTHER: u8 = 2;
 const KIND_METADATA: u8 = 3;
 
 /// The reason to refuse a catalog.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     Format(u32),
     /// Required features that this version does not support.
