@@ -225,7 +225,7 @@ mod tests {
             ("lsm-x/README.md", "one two"),
             ("README.md", "three four; five"),
         ]);
-        // Eleven words: two "what", one each of the rest.
+        // Eleven words. One of them stands there twice, the others once.
         let of_crate = [18182, 9091, 9091, 9091, 100];
         assert_eq!(measured(&tree), [(".".to_owned(), [0, 0, 33334, 0, 0]), ("lsm-x".to_owned(), of_crate)]);
     }

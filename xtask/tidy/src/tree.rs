@@ -29,7 +29,7 @@ pub(super) struct Source {
     /// Relative to the root, with `/`.
     pub(super) path: String,
     pub(super) text: String,
-    /// The code and comments of a Rust file; empty for others.
+    /// The code and comments of a Rust file. Empty for others.
     pub(super) lines: Vec<Line>,
 }
 
