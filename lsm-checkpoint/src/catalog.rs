@@ -206,10 +206,11 @@ impl Catalog {
         Self::decode(&archive, budget)
     }
 
-    /// Decodes the bytes of a catalog that was copied out of its checkpoint.
+    /// Decodes the bytes of a file `CHECKPOINT`, for example of one that was downloaded.
     ///
-    /// `file` is used only for errors. `memory` bounds the bytes that the names in the catalog may take. Each name
-    /// counts as 400 bytes and twice the length of its path.
+    /// `file` appears only in errors. `memory` limits the bytes that the names of trees, folders and files may take.
+    /// Each name counts as 400 bytes and twice the length of its path. The bytes themselves and the section that is
+    /// being decoded come on top.
     ///
     /// # Errors
     ///

@@ -3,7 +3,7 @@
 
 use super::*;
 
-/// Returns the catalog of a tree of so many tables.
+/// Returns the catalog of a tree with this number of tables.
 fn catalog_of(tables: usize) -> Catalog {
     let file =
         |n: usize| CatalogFile::new(0, FileKind::Table, format!("{n:0>1000}"), n as u64, Method::HardLink);

@@ -136,10 +136,10 @@ impl Audit<'_> {
         // take too much memory.
         for backup in backups {
             let Ok(refs) = self.session.refs(backup).await? else { continue };
-            let catalog = std::iter::once(backup.catalog.name);
-            for name in catalog.chain(refs.iter().map(|object| object.name)) {
-                if let Some((key, defect)) = lacking.get(&name) {
-                    damage.add(*key, defect.make(), backup.id);
+            let catalog = std::iter::once((Key::Catalog(backup.catalog.name), backup.catalog.len));
+            for (key, len) in catalog.chain(refs.iter().map(|object| (Key::Data(object.name), object.len))) {
+                if let Some(defect) = lacking.defect(key, len) {
+                    damage.add(key, defect, backup.id);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Reads catalogs, and compares them with their digests in the state and with their `CHECKPOINT`.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use lsm_checkpoint::{CATALOG_FILE, Catalog, CatalogFile};
 
@@ -13,9 +13,8 @@ use crate::{
     session::Session,
 };
 
-/// The memory that the names in a `CHECKPOINT` may take, beyond the names that the catalog itself lists: enough for the
-/// directories.
-const NAMES_MEMORY: u64 = 24 << 20;
+/// The memory that the names in a `CHECKPOINT` may take, beyond the names that the catalog itself lists.
+const FREE_MEMORY: u64 = 24 << 20;
 /// The memory of a name without its text, as [`Catalog::from_bytes`] counts it.
 const NAME_MEMORY: u64 = 400;
 
@@ -44,7 +43,8 @@ impl Session {
         Ok(refs)
     }
 
-    /// As [`catalog`](Self::catalog), for a caller that reads the files. The list of files is the one in `CHECKPOINT`.
+    /// Reads a catalog as [`catalog`](Self::catalog) does, and compares its list of files with `CHECKPOINT`. Callers
+    /// that use the files of a backup call this one.
     pub(crate) async fn proved_catalog(&self, backup: &Backup) -> Result<Result<BackupCatalog, Defect>> {
         Ok(self.catalog(backup).await?.and_then(compare))
     }
@@ -80,28 +80,32 @@ impl Session {
 
 /// Compares the list of files with the list in `CHECKPOINT`, whose bytes the identifier of the backup proves.
 ///
-/// A restore follows `CHECKPOINT`. Without this comparison, a verification would read the files of a false list, and
-/// find nothing.
+/// A restore follows `CHECKPOINT`. Without this comparison, a verification would read the files of a forged list and
+/// report no damage.
 fn compare(catalog: BackupCatalog) -> Result<BackupCatalog, Defect> {
-    // The names of this list are in memory already, so the other list may take as much.
-    let memory = catalog.files.iter().fold(NAMES_MEMORY, |sum, file| {
-        sum.saturating_add(NAME_MEMORY).saturating_add(2 * file.path.len() as u64)
-    });
-    let proved = Catalog::from_bytes(Path::new(CATALOG_FILE), catalog.checkpoint.clone(), memory);
+    let proved =
+        Catalog::from_bytes(Path::new(CATALOG_FILE), catalog.checkpoint.clone(), memory_of(&catalog));
     let proved = proved.map_err(|error| match error {
         lsm_checkpoint::Error::UnsupportedFormat { found, .. } => Defect::Format(found),
         lsm_checkpoint::Error::UnsupportedFeatures { features, .. } => Defect::Features(features),
-        lsm_checkpoint::Error::Manifest(error) => Defect::Archive(Box::new(error)),
-        _ => Defect::OtherFiles,
+        error => Defect::Checkpoint(Box::new(error)),
     })?;
-    let listed: BTreeMap<&str, &StoredFile> =
-        catalog.files.iter().map(|file| (file.path.as_str(), file)).collect();
-    let is_listed = |file: &CatalogFile| {
-        let listed = listed.get(&*path_text(&proved.path_of(file)));
-        listed.is_some_and(|listed| (listed.len, listed.checksum) == (file.len, file.checksum))
+    let is_listed = |(file, listed): (&CatalogFile, &StoredFile)| {
+        (listed.len, listed.checksum) == (file.len, file.checksum)
+            && listed.path == path_text(&proved.path_of(file))
     };
-    let is_same = proved.files.len() == catalog.files.len() && proved.files.iter().all(is_listed);
+    let is_same =
+        proved.files.len() == catalog.files.len() && proved.files.iter().zip(&catalog.files).all(is_listed);
     if is_same { Ok(catalog) } else { Err(Defect::OtherFiles) }
+}
+
+/// Returns the memory that the names in `CHECKPOINT` may take: for the names of this catalog, which are in memory
+/// already, and a fixed amount. A directory can have two records in `CHECKPOINT`, its own and one for its attributes.
+fn memory_of(catalog: &BackupCatalog) -> u64 {
+    let of_name = |path: &str| NAME_MEMORY.saturating_add(2 * path.len() as u64);
+    let files = catalog.files.iter().map(|file| of_name(&file.path));
+    let folders = catalog.folders.iter().map(|folder| 2 * of_name(&folder.path));
+    files.chain(folders).fold(FREE_MEMORY, u64::saturating_add)
 }
 
 /// Separates the damage of an object from a failure of the store.
@@ -111,3 +115,6 @@ fn damage<T>(error: Error) -> Result<Result<T, Defect>> {
         error => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

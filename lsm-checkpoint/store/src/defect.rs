@@ -55,7 +55,12 @@ pub enum Defect {
     /// begin with the identifier in the state.
     #[error("it belongs to another backup")]
     OtherBackup,
-    /// The catalog lists other files than its `CHECKPOINT`, or one with another length or checksum.
+    /// The `CHECKPOINT` in the catalog cannot be read. The identifier of the backup proves its bytes, so it was damaged
+    /// before the push, or somebody forged the backup.
+    #[error("its CHECKPOINT cannot be read: {0}")]
+    Checkpoint(Box<lsm_checkpoint::Error>),
+    /// The catalog lists other files than its `CHECKPOINT`, lists them in another order, or has one with another length
+    /// or checksum.
     #[error("it lists other files than its CHECKPOINT")]
     OtherFiles,
     /// A newer version wrote the object.

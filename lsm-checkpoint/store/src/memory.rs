@@ -184,7 +184,8 @@ fn refs_path(dir: &Dir, catalog: Sha256) -> PathBuf {
 mod tests {
     use std::path::Path;
 
-    use lsm_fs_mem::MemFs;
+    use lsm_fs::{Op, errno};
+    use lsm_fs_mem::{Fault, FaultFs, MemFs};
 
     use super::*;
 
@@ -215,5 +216,19 @@ mod tests {
         assert_eq!(newest_seen(&dir), Some(7));
         drop(held);
         assert_eq!(keep_seen(&dir, 9).unwrap(), Busy(false));
+    }
+
+    #[test]
+    fn a_collect_of_another_client_may_remove_an_unfinished_file() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for (errno, warns) in [(errno::ENOENT, false), (errno::EIO, true)] {
+            let fs = FaultFs::new(MemFs::new());
+            fs.create_dir(Path::new("/refs")).unwrap();
+            fs.inject(Fault::on(Op::Rename).before(errno));
+            let dir = Some(Dir { fs: Arc::new(fs), path: PathBuf::from("/") });
+            let memory = Memory { dir, ..Memory::none(&Options::new()) };
+            runtime.block_on(memory.keep_refs([1; 32], b"references".to_vec()));
+            assert_eq!(memory.has_warned.load(Ordering::Relaxed), warns, "{errno}");
+        }
     }
 }

@@ -53,8 +53,7 @@ pub(super) fn run(workspace: &Workspace) -> anyhow::Result<bool> {
         println!("error: {error}");
     }
     let same_api = api::run(workspace, false)?;
-    // The step builds each package from the packages of the crates below, without default features, and with a home of
-    // cargo that has no unpacked packages.
+    // The step packs the crates together, unpacks the archives, and checks each crate alone.
     let mut packages = cmd::cargo(&workspace.root);
     let packaged = cmd::run(packages.args(["xtask", "ci", "--only", "package"]))?.success;
     // Of several crates, cargo publishes the ones first that the others need.

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 
 use anyhow::Context;
 
@@ -30,16 +29,12 @@ pub(super) fn run(ci: &mut Ci) -> anyhow::Result<()> {
         }
         cmd::capture(cmd::tool("tar").arg("-xzf").arg(&archive).arg("-C").arg(&packaging))?;
     }
-    let manifest = packaging.join("Cargo.toml");
-    fs::write(&manifest, workspace_of(&packages))?;
+    fs::write(packaging.join("Cargo.toml"), workspace_of(&packages))?;
     // Without it, cargo would choose the newest versions, which clippy has not checked.
     fs::copy(ci.workspace.root.join("Cargo.lock"), packaging.join("Cargo.lock"))?;
-    let manifest = path_text(&manifest)?;
-    let target = ci.workspace.root.join("target");
-    let target = path_text(&target)?;
     for package in &packages {
-        let what = ["check", "-p", &package.name, "--manifest-path", manifest, "--target-dir", target];
-        ci.cargo(&what)?;
+        let unpacked = ["--manifest-path", "target/packaging/Cargo.toml", "--target-dir", "target"];
+        ci.cargo(&[&["check", "--all-features", "-p", &package.name], &unpacked[..]].concat())?;
     }
     Ok(())
 }
@@ -63,8 +58,8 @@ fn unpacked_name(package: &Package) -> String {
     format!("{}-{}", package.name, package.version)
 }
 
-/// The manifest of a workspace in which each of `packages` stands in for its release. Cargo refuses it if a crate asks
-/// for a version of another one that is not packed here.
+/// The manifest of a workspace in which each of `packages` stands in for its release. If a crate asks for a version of
+/// another one that is not packed here, cargo falls back to crates.io, so `cargo xtask release` compares the versions.
 fn workspace_of(packages: &[Package]) -> String {
     let mut members = String::new();
     let mut patches = String::new();
@@ -74,8 +69,4 @@ fn workspace_of(packages: &[Package]) -> String {
         _ = writeln!(patches, "{} = {{ path = \"{at}\" }}", package.name);
     }
     format!("[workspace]\nresolver = \"3\"\nmembers = [\n{members}]\n\n[patch.crates-io]\n{patches}")
-}
-
-fn path_text(path: &Path) -> anyhow::Result<&str> {
-    path.to_str().context("the path of the workspace is not UTF-8")
 }

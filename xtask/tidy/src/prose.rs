@@ -115,7 +115,7 @@ fn folders(tree: &Tree) -> impl Iterator<Item = &str> {
 
 fn figures(tree: &Tree, folder: &str) -> Row {
     let mut counts = Counts::default();
-    // A folder in this one that has a line of its own.
+    // True for a folder in this one that has a line of its own.
     let is_below = |dir: &str| dir.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
     let inner: Vec<_> = folders(tree).filter(|dir| is_below(dir)).collect();
     let is_inner =
@@ -225,7 +225,7 @@ mod tests {
             ("lsm-x/README.md", "one two"),
             ("README.md", "three four; five"),
         ]);
-        // Eleven words. One of them stands there twice, the others once.
+        // Eleven words. One figure counts two of them, the others one each.
         let of_crate = [18182, 9091, 9091, 9091, 100];
         assert_eq!(measured(&tree), [(".".to_owned(), [0, 0, 33334, 0, 0]), ("lsm-x".to_owned(), of_crate)]);
     }

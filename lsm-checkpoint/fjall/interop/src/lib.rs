@@ -1,1 +1,1 @@
-//! Nothing: the package consists of its tests.
+//! This package contains only tests: `tests/without_lz4.rs`.

@@ -7,7 +7,7 @@ use crate::{
     defect::Defect,
     error::Result,
     format::{CatalogPlace, ObjectRef},
-    key::{Key, ObjectName},
+    key::Key,
     meter::{Meter, Step},
     session::Session,
 };
@@ -34,19 +34,24 @@ enum Found {
     Length(u64),
 }
 
-/// The damage of an object, from which one defect is made for each backup.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Lack {
-    expected: u64,
-    found: Option<u64>,
+/// The objects that are missing or have another length than a backup claims.
+#[derive(Debug)]
+pub(super) struct Lacking {
+    /// By key and claimed length. Backups that claim different lengths of an object cannot all be right.
+    found: BTreeMap<(Key, u64), Option<u64>>,
 }
 
-impl Lack {
-    pub(super) const fn make(self) -> Defect {
-        match self.found {
+impl Lacking {
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// Returns the damage for a backup that claims this length.
+    pub(super) fn defect(&self, key: Key, expected: u64) -> Option<Defect> {
+        Some(match *self.found.get(&(key, expected))? {
             None => Defect::Missing,
-            Some(found) => Defect::Length { expected: self.expected, found },
-        }
+            Some(found) => Defect::Length { expected, found },
+        })
     }
 }
 
@@ -105,15 +110,15 @@ impl Wanted {
     }
 
     /// Returns the objects that are missing or have another length.
-    pub(super) fn lacking(&self) -> BTreeMap<ObjectName, (Key, Lack)> {
+    pub(super) fn lacking(&self) -> Lacking {
         let lack = |object: &Object| {
             let found = match object.found {
                 Found::Sound => return None,
                 Found::Nothing => None,
                 Found::Length(found) => Some(found),
             };
-            Some((object.key.object()?, (object.key, Lack { expected: object.len, found })))
+            Some(((object.key, object.len), found))
         };
-        self.objects.iter().filter_map(lack).collect()
+        Lacking { found: self.objects.iter().filter_map(lack).collect() }
     }
 }

@@ -130,7 +130,7 @@ impl Push<'_> {
         let Some(last) = of_source.max_by_key(|backup| (backup.created, backup.pushed)) else {
             return Ok(BTreeMap::new());
         };
-        let Ok(mut catalog) = self.session.catalog(last).await? else { return Ok(BTreeMap::new()) };
+        let Ok(mut catalog) = self.session.proved_catalog(last).await? else { return Ok(BTreeMap::new()) };
         let files = std::mem::take(&mut catalog.files);
         let candidates = files.into_iter().filter_map(|file| {
             let object =

@@ -9,14 +9,13 @@ use lsm_checkpoint_servers::operator::{Address, Operator};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Returns the path of the command, which belongs to another package. The first call builds it.
+/// Returns the path of the command, which belongs to another package. Outside of CI, the first call builds it.
 pub(crate) fn command() -> &'static Path {
     static COMMAND: OnceLock<PathBuf> = OnceLock::new();
     COMMAND.get_or_init(build)
 }
 
 fn build() -> PathBuf {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cli/Cargo.toml");
     let target = Path::new(env!("CARGO_BIN_EXE_worker")).ancestors().nth(2).unwrap();
     // In CI, the step `test` has built the command from the same checkout, together with the other crates. A build of
     // the command alone needs its dependencies with other features, which takes minutes.
@@ -25,8 +24,8 @@ fn build() -> PathBuf {
         return built;
     }
     let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--bin", "lsm-checkpoint", "--message-format", "json", "--manifest-path"]);
-    build.arg(manifest).arg("--target-dir").arg(target).stderr(Stdio::inherit());
+    build.args(["build", "-p", "lsm-checkpoint-cli", "--bin", "lsm-checkpoint", "--message-format", "json"]);
+    build.arg("--target-dir").arg(target).stderr(Stdio::inherit());
     let output = build.output().unwrap();
     assert!(output.status.success(), "the command does not build");
     let messages = String::from_utf8(output.stdout).unwrap();

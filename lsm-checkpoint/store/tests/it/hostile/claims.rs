@@ -1,12 +1,14 @@
 //! Well-formed catalogs and states with false claims. All digests match them, as if a thief of the keys had made them:
 //! paths that lead out, lengths that exceed the memory, and objects of others.
 
+use std::sync::Arc;
+
 use lsm_checkpoint_store::proof::{BackupCatalog, Head, StoredFile};
-use lsm_checkpoint_store::{Defect, Key, RefsPlace};
+use lsm_checkpoint_store::{Defect, Key, PushOptions, RefsPlace};
 use sha2::{Digest, Sha256};
 
 use super::ends::{End, Ends};
-use super::garden::{Garden, Objects, catalog_key};
+use super::garden::{Garden, Objects, block_on, catalog_key, open, stored};
 
 /// The maximum length of a catalog, from `FORMAT.md`.
 const CATALOG_MAX: u64 = 256 << 20;
@@ -22,16 +24,21 @@ fn with_head(garden: &Garden, change: impl FnOnce(&mut Head)) -> Objects {
 /// Returns the repository with a changed catalog of its first backup, and a newest state that has the digest of this
 /// catalog.
 fn with_catalog(garden: &Garden, change: impl FnOnce(&mut BackupCatalog)) -> Objects {
-    let [first, _] = garden.backups();
-    let mut catalog = garden.catalog(&first);
+    with_catalog_of(garden, 0, change)
+}
+
+/// As [`with_catalog`], for the backup at this position.
+fn with_catalog_of(garden: &Garden, at: usize, change: impl FnOnce(&mut BackupCatalog)) -> Objects {
+    let backup = &garden.backups()[at];
+    let mut catalog = garden.catalog(backup);
     change(&mut catalog);
     let (bytes, refs) = catalog.encode().unwrap();
     let mut objects = with_head(garden, |head| {
-        let place = &mut head.backups[0].catalog;
+        let place = &mut head.backups[at].catalog;
         (place.len, place.refs) = (bytes.len() as u64, refs);
         place.sha256 = Sha256::digest(&bytes).into();
     });
-    objects.insert(catalog_key(&first), bytes.into());
+    objects.insert(catalog_key(backup), bytes.into());
     objects
 }
 
@@ -214,6 +221,27 @@ fn a_catalog_that_names_a_missing_object_is_noticed() {
     garden.assert_tour(&objects, &ends, "a missing object");
 }
 
+/// Both backups need the table, and only one of them claims another length.
+#[test]
+fn a_false_length_is_blamed_on_the_backup_that_claims_it() {
+    let garden = Garden::new(1);
+    let shared = Key::parse(&garden.table(b"shared")).unwrap();
+    let objects = with_catalog(&garden, |catalog| {
+        let at = file(&garden, catalog, b"shared").object.unwrap() as usize;
+        catalog.refs[at].len += 1;
+    });
+    let report = block_on(async { open(&stored(&objects).await, 9).await.unwrap().check().await.unwrap() });
+    let [first, _] = garden.backups();
+    let damaged: Vec<_> = report
+        .damaged
+        .iter()
+        .map(|damaged| (damaged.key, damaged.what.to_string(), &damaged.backups))
+        .collect();
+    let found = b"shared".len() as u64;
+    let what = Defect::Length { expected: found + 1, found }.to_string();
+    assert_eq!(damaged, [(shared, what, &vec![first.id])]);
+}
+
 /// Both backups need the table, and only one of them has a false digest of it.
 #[test]
 fn a_false_digest_of_a_table_is_noticed() {
@@ -230,12 +258,18 @@ fn a_false_digest_of_a_table_is_noticed() {
 #[test]
 fn a_catalog_that_lists_other_files_than_its_checkpoint_is_refused() {
     type Change = fn(&mut BackupCatalog, usize);
-    let changes: [(&str, Change); 5] = [
+    let changes: [(&str, Change); 7] = [
         ("another name", |catalog, at| catalog.files[at].path = "tables/elsewhere".to_owned()),
         ("another checksum", |catalog, at| catalog.files[at].checksum = Some(7)),
         ("no checksum", |catalog, at| catalog.files[at].checksum = None),
-        ("a file less", |catalog, at| drop(catalog.files.remove(at))),
-        ("a file more", |catalog, _| {
+        ("another length", |catalog, at| {
+            // The empty file needs no object, so nothing else contradicts the length.
+            let file = &mut catalog.files[at];
+            (file.len, file.object, file.pieces) = (0, None, Vec::new());
+        }),
+        ("another order", |catalog, at| catalog.files.swap(at, (at + 1) % 2)),
+        ("one file fewer", |catalog, at| drop(catalog.files.remove(at))),
+        ("one more file", |catalog, _| {
             let empty = catalog.files.iter().find(|file| file.len == 0).unwrap().clone();
             catalog.files.push(StoredFile { path: "tables/more".to_owned(), ..empty });
         }),
@@ -248,5 +282,21 @@ fn a_catalog_that_lists_other_files_than_its_checkpoint_is_refused() {
             change(catalog, at);
         });
         garden.assert_tour(&objects, &refused(&garden, &Defect::OtherFiles), name);
+    }
+}
+
+#[test]
+fn a_push_reuses_no_file_of_a_forged_backup() {
+    let garden = Garden::new(1);
+    let forged = with_catalog_of(&garden, 1, |catalog| {
+        file(&garden, catalog, b"two").path = "tables/elsewhere".to_owned()
+    });
+    for (objects, sent) in [(&garden.objects, 1), (&forged, 2)] {
+        let pushed = block_on(async {
+            let repository = open(&stored(objects).await, 9).await.unwrap();
+            let source = &garden.sources[2];
+            repository.push(Arc::clone(&source.fs), &source.dir, &PushOptions::new()).await.unwrap()
+        });
+        assert_eq!(pushed.sent_files, sent);
     }
 }
