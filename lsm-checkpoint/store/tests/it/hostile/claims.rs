@@ -289,7 +289,7 @@ fn a_catalog_that_lists_other_files_than_its_checkpoint_is_refused() {
 fn a_push_reuses_no_file_of_a_forged_backup() {
     let garden = Garden::new(1);
     let forged = with_catalog_of(&garden, 1, |catalog| {
-        file(&garden, catalog, b"two").path = "tables/elsewhere".to_owned()
+        file(&garden, catalog, b"two").path = "tables/elsewhere".to_owned();
     });
     for (objects, sent) in [(&garden.objects, 1), (&forged, 2)] {
         let pushed = block_on(async {
